@@ -22,10 +22,11 @@ from gateway.http.edge import Edge
 from gateway.http.keys import Holder
 from gateway.http.limits import address_of
 from gateway.http.streams import TooMany
-from gateway.openai import asked, bodies, chat, names
+from gateway.openai import asked, bodies, chat, names, vectors
 from gateway.openai.chat import Call, ClientGone, Headers, Receive, Send
 from gateway.openai.mistakes import Mistake, no_such_model
 from gateway.openai.opened import Opened, open_models
+from gateway.openai.vectors import Vectors
 from shared.resilience.limiter import Held
 from shared.resilience.limits import AtOnce
 
@@ -35,7 +36,7 @@ AT_ONCE = 20
 """Calls of one key under way, where the table of rate limits names no other number."""
 PLACE_LEASE_S = 15.0
 ADDRESSES = frozenset((
-    ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/{}"),
+    ("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings"), ("GET", "/v1/models"), ("GET", "/v1/models/{}"),
 ))  # fmt: skip
 """For those who list what a gateway answers."""
 
@@ -59,11 +60,14 @@ class OpenAi:
         self._edge = edge
         self._lock = threading.Lock()
         self._opened: Opened | None = None
+        self._vectors: Vectors | None = None
         self._settling: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         if self._settling:
             await asyncio.wait(self._settling, timeout=1.0)
+        if self._vectors is not None:
+            self._vectors.close()
         if self._opened is not None:
             await self._opened.close()
 
@@ -85,6 +89,7 @@ class OpenAi:
         path = request.url.path
         method, handler = {
             "/v1/chat/completions": ("POST", self.chat_completions),
+            "/v1/embeddings": ("POST", self.embeddings),
             "/v1/models": ("GET", self.models),
         }.get(path, ("GET", self.model if path.startswith("/v1/models/") else None))  # fmt: skip
         if handler is None:
@@ -111,6 +116,22 @@ class OpenAi:
                 await self._settled(call)
         await _answer(send, 200, body, headers)
 
+    async def embeddings(self, request: Request, send: Send, headers: Headers) -> None:
+        caller = await self._caller(request, headers)
+        wanted = vectors.read(await self._body(request))
+        opened = await self._open()
+        assert self._vectors is not None
+        left = threading.Event()
+        with await self._place(opened, caller):
+            listening = asyncio.create_task(_until_left(request, left))
+            try:
+                body = await self._vectors.answer(caller.company_id, wanted, left)
+            finally:
+                listening.cancel()
+        if left.is_set():
+            raise ClientGone
+        await _answer(send, 200, body, headers)
+
     async def models(self, request: Request, send: Send, headers: Headers) -> None:
         rows = [_shown(one) for one in await self._listed(request, headers)]
         await _answer(send, 200, orjson.dumps({"object": "list", "data": rows}), headers)
@@ -126,7 +147,9 @@ class OpenAi:
     async def _listed(self, request: Request, headers: Headers) -> list[names.Listed]:
         caller = await self._caller(request, headers)
         opened = await self._open()
-        return await opened.in_thread(lambda: names.chat_models(opened, caller.company_id))
+        assert self._vectors is not None
+        found = await opened.in_thread(lambda: names.chat_models(opened, caller.company_id))
+        return [*found, *self._vectors.listed()]
 
     # -------------------------------------------------------------- what they share
     async def _caller(self, request: Request, headers: Headers) -> Caller:
@@ -164,6 +187,7 @@ class OpenAi:
         with self._lock:
             if self._opened is None:
                 self._opened = open_models(self._edge)
+                self._vectors = Vectors(self._opened)
             return self._opened
 
     async def _place(self, opened: Opened, caller: Caller) -> Held:
@@ -198,6 +222,12 @@ class OpenAi:
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
         await asyncio.shield(task)
+
+
+async def _until_left(request: Request, left: threading.Event) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass  # what follows a body is read to its end
+    left.set()
 
 
 def _shown(one: names.Listed) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from gateway.http.refused import Refused
-from shared.errors import DatabaseUnavailable, Transient
+from shared.errors import DatabaseUnavailable, Permanent, Transient
 from shared.llm.router import NoModelAnswered
 from tasks.models.spending import EXCEEDED, CostLimitExceeded
 
@@ -73,6 +73,8 @@ def mistake_of(error: Exception) -> Mistake | None:
     if isinstance(error, Transient):
         wait_s = error.retry_after_s or RETRY_AFTER_S
         return Mistake(503, "No model answered: try again shortly.", code="no_model_answered", retry_after_s=wait_s)
+    if isinstance(error, Permanent):
+        return Mistake(502, f"No model answered ({error.reason}).", code="no_model_answered")
     return None
 
 

@@ -84,7 +84,7 @@ def open_models(edge: Edge) -> Opened:
     )  # fmt: skip
     db.open()
     http, egress = http_client(CONNECTIONS), Egress(settings.egress.openings, connections=CONNECTIONS)
-    breakers, own_breakers = (_breakers(settings, clock, kind) for kind in (None, "company_model"))
+    breakers, own_breakers = (breakers_of(settings, clock, kind) for kind in (None, "company_model"))
     vault = Vault(settings.system.fernet_keys)
     prices = KnownPrices(db, TwoLevel(edge.cache, clock, ttl_s=known_prices.TTL_S, entries=ENTRIES), edge.invalidations)
     loop = Loop("models")
@@ -99,7 +99,7 @@ def open_models(edge: Edge) -> Opened:
     )  # fmt: skip
 
 
-def _breakers(settings: Settings, clock: Clock, kind: str | None) -> SharedBreakers:
+def breakers_of(settings: Settings, clock: Clock, kind: str | None) -> SharedBreakers:
     return SharedBreakers(
         connect_async(settings.need("CACHE_URL"), socket_timeout_s=ANSWER_WITHIN_S),
         probe_ttl_s=settings.llm.call_deadline_s + PROBE_MARGIN_S, clock=clock, neutral=is_neutral, kind=kind,

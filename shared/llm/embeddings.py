@@ -70,8 +70,8 @@ class RemoteEmbedder:
         self._clock = clock or SystemClock()
         self._rng = rng or Random()
         breakers = breakers or Breakers(clock=self._clock, neutral=is_neutral)
-        self._provider, self._paid = httpx.URL(base_url).host, is_paid(base_url)
-        self._breaker = breakers.of(f"embeddings:{self._provider}", model)
+        self.provider, self.paid = httpx.URL(base_url).host, is_paid(base_url)
+        self._breaker = breakers.of(f"embeddings:{self.provider}", model)
         self._dimension: int | None = None
 
     def prepare(self) -> None:
@@ -107,7 +107,7 @@ class RemoteEmbedder:
 
     async def _attempt(self, texts: Sequence[str], ends_at_s: float, made: list[ModelAttempt]) -> list[Sequence[float]]:
         """Retries outside, breaker inside: each try is one that the breaker sees and may refuse."""
-        asked = (self._provider, self.model, self._paid, texts)
+        asked = (self.provider, self.model, self.paid, texts)
         with made_calls.measured(made, "embedding", *asked) as read:
             async with self._breaker.guarding():
                 try:
