@@ -1,4 +1,4 @@
-DROP FUNCTION IF EXISTS add_model_calls, model_call_made;
+DROP FUNCTION IF EXISTS settle_model_calls, add_model_calls, model_call_made;
 DELETE FROM retention_policies WHERE subject = 'usage_models';
 DROP TABLE usage_models;
 DROP INDEX llm_calls_of_turn, llm_calls_of_contact;

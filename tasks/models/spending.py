@@ -180,8 +180,8 @@ def settle(
 ) -> int | None:  # fmt: skip
     """Write calls to the ledger and settle what was reserved for them, in a transaction of their own. Returns what they
     cost as usage.add() does. Raises DatabaseUnavailable; the reservation is then charged when it expires."""
-    with r.db.transaction(call.company_id) as conn:
-        cost_micros = usage.add(
+    with r.db.connection() as conn:
+        cost_micros = usage.settle(
             conn, call.company_id, calls, contact_id=call.contact_id, turn_id=call.turn_id, epoch=epoch,
             reservation_id=None if reservation is None else reservation.id,
         )  # fmt: skip

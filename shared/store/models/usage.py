@@ -7,6 +7,7 @@ The sums are written in the transaction that writes the rows, so that they are a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import LiteralString
 
 import orjson
 from psycopg.rows import scalar_row
@@ -31,13 +32,34 @@ def add(
     reservation_id: what was reserved for them in a budget, which is settled by this and whose contact is charged. Last
     in a transaction of the company: others wait for its day.
     """
+    return _run(conn, ADD, company_id, calls, contact_id, turn_id, epoch, reservation_id)
+
+
+SETTLE = """
+    /* usage.settle */
+    SELECT settle_model_calls(%(company)s, %(turn)s, %(epoch)s, %(reservation)s, %(contact)s, %(calls)s::jsonb)
+"""
+
+
+def settle(
+    conn: Conn, company_id: int, calls: Sequence[ModelAttempt], *, contact_id: int | None = None,
+    turn_id: int | None = None, epoch: int = 0, reservation_id: int | None = None,
+) -> int | None:  # fmt: skip
+    """Do what add() does, as a transaction of its own. conn: in autocommit."""
+    return _run(conn, SETTLE, company_id, calls, contact_id, turn_id, epoch, reservation_id)
+
+
+def _run(
+    conn: Conn, statement: LiteralString, company_id: int, calls: Sequence[ModelAttempt], contact_id: int | None,
+    turn_id: int | None, epoch: int, reservation_id: int | None,
+) -> int | None:  # fmt: skip
     if not calls and reservation_id is None:
         return 0
     values = {
         "company": company_id, "turn": turn_id, "epoch": epoch, "contact": contact_id, "reservation": reservation_id,
         "calls": as_json(calls),
     }  # fmt: skip
-    return conn.cursor(row_factory=scalar_row).execute(ADD, values, prepare=True).fetchone()
+    return conn.cursor(row_factory=scalar_row).execute(statement, values, prepare=True).fetchone()
 
 
 def as_json(calls: Sequence[ModelAttempt]) -> str:
