@@ -38,7 +38,7 @@ def chat_router(opened: Opened, company_id: int, name: str) -> tuple[ModelCall, 
             return call, opened.routes.direct(call, named)
     for step in opened.default.steps if opened.default is not None else ():
         if name in (step.provider.model, f"{step.provider.name}/{step.provider.model}"):
-            return call, Router((step,), opened.breakers, clock=opened.clock)
+            return call, opened.routes.direct(call, step)
     raise no_such_model(name)
 
 

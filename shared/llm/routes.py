@@ -194,9 +194,10 @@ class Routes:
         found: _Routes = self._read.get(body, lambda: _routes_of(orjson.loads(body)))
         return found.get("answer", ())
 
-    def direct(self, call: ModelCall, named: NamedStep) -> Router:
+    def direct(self, call: ModelCall, wanted: NamedStep | Step) -> Router:
         """Return who answers a call by this model and no other."""
-        step = self._judged(call.company_id, self._step(named, "full"))
+        found = self._step(wanted, "full") if isinstance(wanted, NamedStep) else wanted
+        step = self._judged(call.company_id, found)
         return Router((step,), self._breakers, deadlines=deadlines.of(self._settings, call.purpose), clock=self._clock,
                       purpose=call.purpose)  # fmt: skip
 

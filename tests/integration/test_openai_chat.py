@@ -166,6 +166,22 @@ def test_over_the_budget_nothing_is_asked(v1: Front) -> None:
     assert v1.standin.attempts(target="openai") == []
 
 
+def test_a_model_that_may_cost_money_is_not_asked_without_a_price(v1: Front) -> None:
+    own = NewProvider(v1.company_id, "dear", v1.standin.openai_url, None, "", (Model("standin-1", "chat"),), paid=True)
+    providers.add(v1.owner, own)
+    error = refused(v1, model="dear/standin-1")
+    assert (error.status_code, error.code) == (502, "no_model_answered")
+    assert "price_unknown" in error.message
+    assert v1.standin.attempts(target="openai") == []
+
+
+def test_a_model_of_the_environment_is_asked_by_its_name_alone(v1: Front) -> None:
+    v1.standin.fault("openai", "status", status=400, model="standin-chat-mini")
+    error = refused(v1, model="second/standin-chat-mini")
+    assert (error.status_code, error.code) == (400, "request_refused")
+    assert len(v1.standin.attempts(target="openai")) == 1
+
+
 def test_what_is_asked_is_reserved_and_settled(v1: Front) -> None:
     price = Price(1_000_000, 2_000_000)
     prices.set_prices(v1.owner, [Named("standin-chat", "", price)])

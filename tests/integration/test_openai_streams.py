@@ -108,6 +108,27 @@ def test_a_client_that_leaves_before_a_whole_answer_ends_the_call_too(v1: Front)
     until(lambda: v1.standin.attempts(target="openai")[-1]["outcome"] == "client_gone")
 
 
+def test_streams_count_among_the_gateways(database: Database, redis_url: str, process: StandinProcess) -> None:
+    with front(database, redis_url, process.client, WIDGET_STREAMS_MAX=1) as v1:
+        v1.standin.script("First.", "one two three four five six", "Again.")
+        ask(v1)
+        v1.standin.fault("openai", "stall_midway", cut_after_bytes=700)
+        with ask(v1, stream=True) as stream:
+            next(iter(stream))
+            with pytest.raises(openai.InternalServerError) as caught:
+                ask(v1, stream=True)
+            assert (caught.value.status_code, caught.value.response.headers["retry-after"]) == (503, "1")
+        v1.until_booked(2)
+        until(lambda: _streams(v1))
+
+
+def _streams(v1: Front) -> bool:
+    try:
+        return bool(list(ask(v1, stream=True)))
+    except openai.InternalServerError:
+        return False
+
+
 # ------------------------------------------------------------------ clients, without a network in between
 class Model:
     """Answers in place of a call: says this piece by piece and then waits until it is cancelled."""
