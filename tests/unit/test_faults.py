@@ -94,7 +94,7 @@ def test_every_point_is_a_literal_name_of_its_station_and_used_once() -> None:
     assert len(found) == len(set(found))
     assert all(
         re.fullmatch(
-            r"(gateway|intake|reply|deliver|worker|wakeup|job|data_subject|archive|embedding_models|backup|import|index|return)\.[a-z_]+",
+            r"(gateway|intake|reply|deliver|worker|wakeup|job|data_subject|archive|embedding_models|backup|import|index|return|spending)\.[a-z_]+",
             name,
         )
         for name in found
