@@ -50,6 +50,7 @@ HOLDERS: Mapping[str, tuple[str, ...]] = {
     "OPS_TOKEN": ("gateway",),
     "FLOWER_PASSWORD": ("flower",),
     "ALERT_WEBHOOK_URL": ("maintenance",),
+    "PRICES_URL": ("maintenance",),
     "ALERT_WEBHOOK_SECRET": ("maintenance",),
     "BACKUP_COMMAND": ("maintenance",),
     "BACKUP_PROVE_COMMAND": ("maintenance",),
