@@ -201,16 +201,18 @@ def _services(given: Settings, folder: DataFolder, ports: Ports, running: ExitSt
 def _standin_environment(given: Settings, folder: DataFolder, url: str) -> dict[str, str]:
     """The platforms are the stand-in; so is the model, unless a real one is configured."""
     found = dict.fromkeys(("TELEGRAM_API_URL", "GRAPH_API_URL", "INSTAGRAM_API_URL"), url)
-    found |= {"SLACK_API_URL": f"{url}/api", "EGRESS_ALLOW": given.egress.allow or standin_openings(url)}
+    openings = ", ".join(filter(None, (given.egress.allow, standin_openings(url))))
+    found |= {"SLACK_API_URL": f"{url}/api", "EGRESS_ALLOW": openings}
     if given.llm.base_url is None:
         found |= {"LLM_BASE_URL": f"{url}/v1", "LLM_MODEL": "standin-1", "LLM_API_KEY": folder.secret("standin_key")}
     return found
 
 
 def standin_openings(url: str) -> str:
-    """EGRESS_ALLOW for what the stand-in serves, its receivers of answers and its files, and nothing beside it."""
+    """EGRESS_ALLOW for what the stand-in serves, its receivers of answers, its files and its models, and nothing beside
+    it."""
     host = url.removeprefix("http://")
-    return f"send:{host}, media:{host}"
+    return f"send:{host}, media:{host}, model:{host}"
 
 
 def _settings_of(environment: Mapping[str, str]) -> Settings:

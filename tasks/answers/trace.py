@@ -39,7 +39,12 @@ def _until_claimed(story: Story) -> Iterator[Span]:
         ("claimed", story.wanted_at, story.claimed_at),
     )
     for name, began, ended in steps:
-        if began is not None and ended is not None:
+        if began is None or ended is None:
+            continue
+        if name == "claimed" and ended < began:
+            early_ms = round((began - ended).total_seconds() * 1000)
+            yield Span(name, _since(story, ended), None, f"begun early, {early_ms} ms before the quiet window ended")
+        else:
             yield _between(story, name, began, ended)
 
 
@@ -61,6 +66,9 @@ def _answering(story: Story) -> Iterator[Span]:
             attempt["duration_ms"],
             f"{attempt['provider']}/{attempt['model']}: {attempt['outcome']}",
         )
+    if ms.get("quiet") and "total" in ms:
+        ends_at_ms = _since(story, story.claimed_at) + ms["total"]
+        yield Span("waited for quiet", ends_at_ms - ms["quiet"], ms["quiet"])
     if story.answer_stored_at is not None and "total" in ms:
         began = story.claimed_at + timedelta(milliseconds=ms["total"])
         yield _between(story, "answer stored", began, story.answer_stored_at)

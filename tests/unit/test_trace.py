@@ -53,6 +53,27 @@ def test_every_station_has_its_beginning_and_its_time() -> None:
     ]
 
 
+def test_an_answer_that_was_begun_early_says_so_and_where_it_waited() -> None:
+    assert STORY.receipt is not None
+    receipt = {**STORY.receipt, "ms": {**STORY.receipt["ms"], "quiet": 290, "total": 770}}
+    early = replace(STORY, claimed_at=_at(40), receipt=receipt, answer_stored_at=_at(815), parts=[])
+    found = spans(early)
+    assert [(s.name, s.offset_ms, s.duration_ms) for s in found] == [
+        ("accepted", 0, None),
+        ("stored", 0, 10),
+        ("quiet window", 10, 800),
+        ("claimed", 40, None),
+        ("gathered", 40, 5),
+        ("embedded", 45, 8),
+        ("searched", 53, 7),
+        ("model 1", 60, 300),
+        ("model 2", 370, 140),
+        ("waited for quiet", 520, 290),
+        ("answer stored", 810, 5),
+    ]
+    assert found[3].note == "begun early, 770 ms before the quiet window ended"
+
+
 def test_a_turn_that_still_waits_is_told_as_far_as_it_came() -> None:
     waiting = replace(STORY, wanted_at=None, claimed_at=None, answer_stored_at=None, receipt=None, parts=[])
     assert [span.name for span in spans(waiting)] == ["accepted", "stored"]
