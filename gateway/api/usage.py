@@ -49,7 +49,7 @@ class Asked(Page):
     """What is summed up."""
     days: int = Field(30, ge=1, le=DAYS_MAX)
     """The last days (UTC), today among them; contacts are known for as long as calls are kept."""
-    cursor: str | None = Field(None, max_length=1_000)
+    cursor: str | None = Field(None, max_length=2_000)
 
 
 @ROUTER.get("", summary="Show what models were used for")

@@ -50,6 +50,8 @@ def after_text(cursor: str | None) -> str:
     if cursor is None:
         return ""
     [found] = _key(cursor, str)
+    if "\0" in found:
+        raise _not_ours()
     return str(found)
 
 

@@ -64,7 +64,7 @@ def http_client(connections: int) -> httpx.AsyncClient:
 
 async def whole_body(pieces: AsyncIterator[bytes], first: bytes = b"") -> str:
     """A response's text, after what was read of it first. Raises CallFailed for more than MAX_BODY_BYTES."""
-    body = first
+    body = bytearray(first)
     async for piece in pieces:
         body += piece
         if len(body) > MAX_BODY_BYTES:
@@ -165,7 +165,7 @@ def _retry_after_s(headers: httpx.Headers, clock: Clock) -> float | None:
     if seconds is None:
         try:
             seconds = (parsedate_to_datetime(value) - clock.now()).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if seconds == seconds and seconds < RETRY_AFTER_MAX_S else None
 

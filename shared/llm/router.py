@@ -203,6 +203,14 @@ class Router:
         except Permanent as error:
             outcome = error.reason
             raise
+        except ModelUnavailable:
+            outcome = "unavailable"
+            raise
+        except Exception as error:
+            # Something that a server should not be able to bring about: the next one is asked all the same.
+            outcome = "malformed"
+            log.warning("model_call_broke", provider=provider.name, model=provider.model, exc_info=error)
+            raise CallFailed("malformed", retry=False) from error
         finally:
             record(began_s, outcome, meter.usage)
 

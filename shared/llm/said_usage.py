@@ -16,6 +16,8 @@ from shared.model import Usage
 
 TOKENS_MAX = 10_000_000
 """A larger count is an error of the server's."""
+APART_MAX = 500_000
+"""Nobody reasons in more tokens than so for one answer: more of `total_tokens` is not believed."""
 
 
 def of_chat(said: object) -> Usage:
@@ -34,7 +36,7 @@ def of_chat(said: object) -> Usage:
     details = ("completion_tokens_details", "output_tokens_details")
     reasoning = _detail(said, details, "reasoning_tokens") or _first(said, "reasoning_tokens")
     apart = _first(said, "total_tokens") - read - written
-    if read and written and apart > 0 and reasoning in (0, apart):
+    if read and written and 0 < apart <= APART_MAX and reasoning in (0, apart):
         written, reasoning = written + apart, apart
     return clamped(Usage(read, written, cached_in=cached, reasoning_out=reasoning))
 

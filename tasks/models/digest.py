@@ -120,6 +120,10 @@ def _summed(since: Mapping[str, float], kind: str) -> dict[str, int]:
     return {key.partition(" ")[2]: round(count) for key, count in since.items() if key.startswith(f"{kind} ") and count}
 
 
+CACHED = {"found": "search results", "vector": "questions' vectors", "model_price": "prices"}
+_MARKUP = str.maketrans("<>[]&", "‹›()+")
+
+
 def words(report: Report) -> list[str]:
     """A report for people, a line each."""
     body, spent = report.body, report.body["cost"]
@@ -134,10 +138,18 @@ def words(report: Report) -> list[str]:
         errors = body["errors"]
         lines.append(f"errors: {errors['dead_letters']} dead letters, {errors['alerts']} alerts began")
         lines += [f"  job {name} failed: {error}" for name, error in errors["failed_jobs"].items()]
-        lines += [f"cache {name}: {share:.0%} found" for name, share in body["caches"].items()]
+        lines += [
+            f"cache of {CACHED.get(name, name)}: {share:.0%} of look-ups found there"
+            for name, share in body["caches"].items()
+        ]
         lines += [f"breakers of {name} opened {count} times" for name, count in body["breakers_opened"].items()]
         lines += [f"limit {name}: {count}" for name, count in body["limits"].items() if name.endswith(" refused")]
-    return lines
+    return [plain(line) for line in lines]
+
+
+def plain(line: str) -> str:
+    """A line with names that others chose, so that no chat takes one for markup or calls everybody because of it."""
+    return line.translate(_MARKUP).replace("@", "@\u2060")
 
 
 def amount(micros: int) -> str:

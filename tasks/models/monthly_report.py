@@ -124,7 +124,7 @@ def words(report: Report) -> list[str]:
     for route in models["routes"]:
         whose = "everybody" if route["company_id"] is None else f"company {route['company_id']}"
         lines.append(f"  route of {whose} for {route['purpose']}: {', '.join(route['models'])}")
-    return lines
+    return [digest.plain(line) for line in lines]
 
 
 def _against(what: str, rows: Sequence[dict[str, Any]]) -> list[str]:

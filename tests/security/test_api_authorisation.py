@@ -46,6 +46,7 @@ EVERY = [
 IDS = [f"{one.method} {one.path}" for one in EVERY]
 BODIES: dict[str, object] = {
     "POST /api/v1/conversations/{conversation}/messages": {"text": "a stranger"},
+    "PUT /api/v1/budgets/contacts/{contact}": {"limit_micros": 1},
     "PUT /api/v1/conversations/{conversation}/filter": {"filter": None},
     "POST /api/v1/assistants/{assistant}/bind": {"channel": 1},
 }
@@ -93,6 +94,8 @@ OF_THE_OTHER = {
     "assistant": "SELECT min(id) FROM assistants WHERE company_id = %(company)s",
     "conversation": "INSERT INTO conversations (company_id, channel_id, chat) VALUES (%(company)s, %(channel)s, '7')"
                     " RETURNING id",
+    "contact": "INSERT INTO contacts (company_id, channel_id, external_id) VALUES (%(company)s, %(channel)s, '8')"
+               " RETURNING id",
     "document": "WITH c AS (INSERT INTO collections (company_id, name) VALUES (%(company)s, 'c') RETURNING id)"
                 " INSERT INTO documents (company_id, collection_id, source, title, text, content_hash, chunk_count)"
                 " SELECT %(company)s, id, 'a', 'a', 'a', '', 0 FROM c RETURNING id",

@@ -45,6 +45,28 @@ def test_a_provider_that_stays_down_hands_over_to_the_next() -> None:
     assert outcomes(world.ask()) == [("one", "http_5xx")] * 3 + [("two", "ok")]
 
 
+@pytest.mark.parametrize(
+    "after", ["Fri, 01 Jan 2027 00:00:00 +99999999999999", "nan", "1e400", "-5", "soon", "9" * 5000]
+)
+def test_a_wait_that_is_nonsense_hands_over_to_the_next(after: str) -> None:
+    world = World("one", "two")
+    world.answers["one"] = lambda number: httpx.Response(429, headers={"retry-after": after})
+    assert outcomes(world.ask())[-1] == ("two", "ok")
+
+
+def test_whatever_breaks_in_a_call_the_next_one_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("one", "two")
+    complete = Provider.complete
+
+    async def breaks(self: Provider, *args: object, **more: object) -> Completion:
+        if self.name == "one":
+            raise OverflowError("nobody foresaw this")
+        return await complete(self, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Provider, "complete", breaks)
+    assert outcomes(world.ask()) == [("one", "malformed"), ("two", "ok")]
+
+
 @pytest.mark.parametrize("status", [400, 401, 404])
 def test_what_waiting_cannot_mend_is_not_tried_again_but_the_next_is_asked(status: int) -> None:
     world = World("one", "two")
