@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 from shared.errors import NothingDone, Permanent
 from shared.llm.call import KIND_OF, why_barred
+from shared.llm.money import is_paid
 from shared.model import Purpose
 from shared.settings import Settings
 from shared.store.db.pool import Conn
 from shared.store.models import providers, routes
+from shared.store.models.prices import price_of
 from shared.store.models.providers import Kind
 from shared.store.models.routes import STEPS_MAX, NewStep, RouteStep
 
@@ -121,7 +124,11 @@ def resolved(conn: Conn, config: Settings, company_id: int | None) -> list[Resol
     """Return what holds for each purpose: the company's route, else the installation's, else the environment's."""
     own = _by_purpose([] if company_id is None else routes.steps(conn, company_id))
     house = _by_purpose(routes.steps(conn, None))
-    return [_resolved(config, purpose, own.get(purpose, []), house.get(purpose, [])) for purpose in ROUTABLE]
+    show, of_environment = partial(_shown, conn, company_id), partial(_shown_of_environment, conn, company_id)
+    return [
+        _resolved(config, purpose, own.get(purpose, []), house.get(purpose, []), show, of_environment)
+        for purpose in ROUTABLE
+    ]
 
 
 def _by_purpose(steps: Sequence[RouteStep]) -> dict[str, list[RouteStep]]:
@@ -131,27 +138,42 @@ def _by_purpose(steps: Sequence[RouteStep]) -> dict[str, list[RouteStep]]:
     return found
 
 
-def _resolved(config: Settings, purpose: Purpose, own: list[RouteStep], house: list[RouteStep]) -> Resolved:
+def _resolved(
+    config: Settings, purpose: Purpose, own: list[RouteStep], house: list[RouteStep],
+    show: Callable[[RouteStep], StepShown], of_environment: Callable[[tuple[str, str, str]], StepShown],
+) -> Resolved:  # fmt: skip
     if own:
-        return Resolved(purpose, "company", tuple(map(_shown, own)))
+        return Resolved(purpose, "company", tuple(map(show, own)))
     if house:
-        return Resolved(purpose, "installation", tuple(map(_shown, house)))
-    steps = tuple(
-        StepShown(name, model, None, "environment") for name, model in _of_environment(config, KIND_OF[purpose])
-    )
+        return Resolved(purpose, "installation", tuple(map(show, house)))
+    steps = tuple(of_environment(one) for one in _of_environment(config, KIND_OF[purpose]))
     if purpose == "cheaper":
         steps = steps[1:]  # the first one is for whole answers
     return Resolved(purpose, "environment" if steps else "none", steps)
 
 
-def _of_environment(config: Settings, kind: Kind) -> list[tuple[str, str]]:
+def _of_environment(config: Settings, kind: Kind) -> list[tuple[str, str, str]]:
+    """(provider, model, address) of each that the settings name."""
     if kind == "chat":
-        return [(one.label, one.model) for one in config.llm.providers]
+        return [(one.label, one.model, one.base_url) for one in config.llm.providers]
     if kind == "rerank" and config.rerank.base_url is not None and config.rerank.model is not None:
-        return [("RERANK_BASE_URL", config.rerank.model)]
+        return [("RERANK_BASE_URL", config.rerank.model, config.rerank.base_url)]
     return []
 
 
-def _shown(step: RouteStep) -> StepShown:
+def _shown_of_environment(conn: Conn, company_id: int | None, named: tuple[str, str, str]) -> StepShown:
+    provider, model, base_url = named
+    unpriced = provider != "RERANK_BASE_URL" and is_paid(base_url) and not _has_price(conn, company_id, provider, model)
+    return StepShown(provider, model, None, "environment", "price_unknown" if unpriced else None)
+
+
+def _has_price(conn: Conn, company_id: int | None, provider: str, model: str) -> bool:
+    return price_of(conn, company_id or 0, provider, model) is not None
+
+
+def _shown(conn: Conn, company_id: int | None, step: RouteStep) -> StepShown:
     owned: Origin = "installation" if step.owner_id is None else "company"
-    return StepShown(step.provider, step.model, step.max_tokens, owned, why_barred(step))
+    barred = why_barred(step)
+    if barred is None and step.paid and not _has_price(conn, company_id, step.provider, step.model):
+        barred = "price_unknown"  # as the router finds when it is to ask
+    return StepShown(step.provider, step.model, step.max_tokens, owned, barred)

@@ -162,6 +162,9 @@ def test_a_route_is_shown_with_where_it_stands(
     monkeypatch.setenv("LLM_MODEL", "usual")
     run("model-provider", "add", "house", "http://127.0.0.1:9/v1", "--model", "large", "--model", "small", "--no-key")
 
+    unpriced = "answer  the environment's  models.example/usual (no price: `price set` it)"
+    assert run("model-route", "show").lines[0] == unpriced
+    run("price", "set", "usual", "1", "2")
     assert run("model-route", "show").lines[0] == "answer  the environment's  models.example/usual"
     said = run("model-route", "set", "answer", "house/large@800", "house/small")
     assert said.out == "answer  the installation's  house/large@800 → house/small\n"

@@ -272,7 +272,8 @@ def _route_line(each: Resolved) -> str:
 
 def _step(step: StepShown) -> str:
     most = "" if step.max_tokens is None else f"@{step.max_tokens}"
-    return f"{step.provider}/{step.model}{most}{'' if step.barred is None else f' ({step.barred})'}"
+    why = "no price: `price set` it" if step.barred == "price_unknown" else step.barred
+    return f"{step.provider}/{step.model}{most}{'' if why is None else f' ({why})'}"
 
 
 @route.command("set")
