@@ -52,7 +52,7 @@ def company_create(name: str, slug: str | None, as_json: bool) -> None:
         {"id": made.id, "slug": made.slug, "name": made.name, "agent": {"id": agent_id, "name": FIRST_AGENT},
          "api_key": key},
         f"company {made.id}: {made.name}, with the slug {made.slug}",
-        f"API key (shown once): {key}",
+        f"API key of its first agent, {FIRST_AGENT}, with the scopes read and write (shown once): {key}",
         as_json=as_json,
     )  # fmt: skip
 

@@ -164,7 +164,7 @@ def show_preview(found: flow.Preview, *, as_json: bool) -> None:
         return
     for line in found.lines:
         click.echo(line)
-    click.echo(f"would touch {found.rows} rows, {found.size} bytes; nothing was changed")
+    click.echo(f"rows it would change: {found.rows}, bytes: {found.size}; nothing was changed")
 
 
 def _job(name: str) -> Job:
