@@ -24,7 +24,7 @@ from tests.factories import make_bot
 from tests.integration.test_gateway_process import _gateway_process
 from tests.services import Services
 
-EXAMPLES = 20
+EXAMPLES = 10
 """Of each operation, besides those that cover its description; the same ones each time."""
 TOKEN = "the-operators-token"
 MANY = Bounds(per_hour=1_000_000)
