@@ -114,45 +114,17 @@ class Provider:
         meter: Meter | None = None,
         tools: Sequence[dict[str, Any]] = (),
         wishes: Wishes = NO_WISHES,
+        logged: bool = True,
     ) -> Completion:
         """The model's answer within deadline_s and these deadlines. on_text: hears it come. max_tokens: other than
         usual. more_room: for an answer that was cut off at its limit the first time. meter: is told what was used.
-        tools: what the model may ask for, as the API describes functions.
+        tools: what the model may ask for, as the API describes functions. logged: what is learnt of the provider's
+        parameters is; commands tell people instead.
 
         Raises CallFailed; Permanent('llm_credentials' | 'llm_quota' | 'llm_not_found' | 'context_too_long' |
         'llm_rejected'), the last two if this prompt will never be accepted. Cancelling closes the connection.
         """
         known = self._parameters
-        try:
-            return await self.ask(
-                messages,
-                deadline_s,
-                on_text,
-                deadlines=deadlines,
-                max_tokens=max_tokens,
-                more_room=more_room,
-                meter=meter,
-                tools=tools,
-                wishes=wishes,
-            )
-        finally:
-            if self._parameters != known:
-                log.info("model_parameters_learnt", provider=self.name, model=self.model, learnt=self.learnt)
-
-    async def ask(
-        self,
-        messages: Sequence[dict[str, Any]],
-        deadline_s: float,
-        on_text: OnText | None = None,
-        *,
-        deadlines: Deadlines = USUAL,
-        max_tokens: int | None = None,
-        more_room: bool = False,
-        meter: Meter | None = None,
-        tools: Sequence[dict[str, Any]] = (),
-        wishes: Wishes = NO_WISHES,
-    ) -> Completion:
-        """As complete(), without a line in the log: for commands, which tell people what was learnt."""
         deadlines = deadlines.within(deadline_s)
         most = max_tokens or self._max_tokens
         watch: Watch | None = None
@@ -177,6 +149,8 @@ class Provider:
         finally:
             if watch is not None:
                 watch.end()
+            if logged and self._parameters != known:
+                log.info("model_parameters_learnt", provider=self.name, model=self.model, learnt=self.learnt)
 
     async def probe(self, deadline_s: float) -> tuple[str, ...]:
         """Make a real call of one token, or of the fewest that the provider takes. Returns how it wants to be asked
@@ -185,7 +159,7 @@ class Provider:
         Raises as complete() does, except for what one token cannot be: an answer that is whole.
         """
         try:
-            await self.ask([{"role": "user", "content": "Hi"}], deadline_s, max_tokens=1)
+            await self.complete([{"role": "user", "content": "Hi"}], deadline_s, max_tokens=1, logged=False)
         except CallFailed as failed:
             if failed.outcome not in ("truncated", "empty"):
                 raise

@@ -97,7 +97,7 @@ def _chat(asked: Asked, loop: Loop, http: httpx.AsyncClient, meter: Meter) -> st
     )
     patient = Deadlines(first_token_s=WITHIN_S, stall_s=WITHIN_S, total_s=WITHIN_S)
     messages = [{"role": "user", "content": QUESTION}]
-    call = provider.ask(messages, WITHIN_S, deadlines=patient, meter=meter)
+    call = provider.complete(messages, WITHIN_S, deadlines=patient, meter=meter, logged=False)
     try:
         answered = loop.run(call, timeout_s=WITHIN_S + 1).model
     except CallFailed as failed:
