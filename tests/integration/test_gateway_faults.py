@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +20,7 @@ from shared.store.inbound import journal, journal_writer
 from tests.factories import Bot, make_bot, settings_for, update
 from tests.integration.gateway_client import RunningGateway, cut_off, running_gateway
 from tests.services import Services
+from workers.sandbox.waiting import wait_until
 
 WRITE_TIMEOUT_S = 0.3
 POOL_TIMEOUT_S = 0.5
@@ -177,7 +177,7 @@ def test_with_the_database_down_known_bots_are_taken_and_strangers_retry(
             assert (ready.status_code, ready.json()["checks"]["database"]) == (200, "unavailable")
             open_again()
 
-        _until(lambda: gateway.post(stranger, update("after")).status_code == 200)
+        wait_until(lambda: gateway.post(stranger, update("after")).status_code == 200, "the gateway takes it again", 15)
         assert gateway.get("/health/ready").json()["checks"]["database"] == "ok"
     assert _backlog(valkey) == 5
 
@@ -193,7 +193,7 @@ def test_a_gateway_that_starts_without_its_database_serves_once_it_is_back(
 
         open_again()
 
-        _until(lambda: gateway.post(bot, update("late")).status_code == 200)
+        wait_until(lambda: gateway.post(bot, update("late")).status_code == 200, "the gateway takes it again", 15)
         assert gateway.get("/health/ready").status_code == 200
 
 
@@ -227,14 +227,6 @@ def test_many_made_up_bots_bury_neither_the_database_nor_the_real_ones(
                 " AND datname = current_database()"
             )
         assert connections <= 3
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    """Pools and look-ups come back after a pause of their own."""
-    ends_at = time.monotonic() + 15
-    while not reached():
-        assert time.monotonic() < ends_at, "it never became so"
-        time.sleep(0.05)
 
 
 def journal_client(url: str) -> Any:

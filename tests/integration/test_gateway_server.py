@@ -17,6 +17,7 @@ import pytest
 from gateway import serve
 from shared.embedded.ports import choose_port
 from shared.settings import PROJECT_ROOT, child_environment
+from workers.sandbox.waiting import wait_until
 
 WITHIN_S = 1.0
 SLOW_S = 1.2
@@ -52,7 +53,7 @@ def server() -> Iterator[Connect]:
     def connect() -> socket.socket:
         return socket.create_connection(("127.0.0.1", port), timeout=20)
 
-    _until(lambda: _listens(connect))
+    wait_until(lambda: _listens(connect), "somebody listens", 20)
     yield connect
     running.should_exit = True
     thread.join(20)
@@ -66,13 +67,6 @@ def _listens(connect: Connect) -> bool:
     except OSError:
         return False
     return True
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    ends_at = time.monotonic() + 20
-    while not reached():
-        assert time.monotonic() < ends_at, "it never became so"
-        time.sleep(0.02)
 
 
 def _until_closed(connection: socket.socket) -> bytes:
@@ -166,7 +160,7 @@ def test_a_sigterm_ends_it_also_while_a_thread_is_blocked() -> None:
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _until(lambda: _listens(connect))
+        wait_until(lambda: _listens(connect), "somebody listens", 20)
         with connect() as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             assert process.stdout is not None

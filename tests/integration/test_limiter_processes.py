@@ -22,6 +22,7 @@ from shared.resilience.limiter import Limiter
 from shared.resilience.limits import AtOnce, Limit, Window, name_of
 from shared.store.db.redis import connect
 from tests.integration.limit_takers import HELD, PLACES, WINDOW
+from workers.sandbox.waiting import wait_until
 
 PROCESSES = 4
 WITHIN_S = 60.0
@@ -31,14 +32,6 @@ HOUR = 3600.0
 def _takers(url: str, what: str, number: int) -> list[subprocess.Popen[str]]:
     argv = [sys.executable, "-m", "tests.integration.limit_takers", url, what]
     return [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(number)]
-
-
-def _until(true: Callable[[], bool], what: str) -> None:
-    ends_s = time.monotonic() + WITHIN_S
-    while not true():
-        if time.monotonic() > ends_s:
-            raise AssertionError(f"never happened: {what}")
-        time.sleep(0.02)
 
 
 def test_four_processes_take_together_what_one_may(redis_url: str) -> None:
@@ -63,7 +56,7 @@ def test_a_place_is_renewed_while_its_process_lives_and_free_soon_after_it_was_k
         def renewed_beyond_its_first_lease() -> bool:
             return (client.zscore(name_of(HELD), token) or 0) > first + HELD.lease_s * 1e6
 
-        _until(renewed_beyond_its_first_lease, "the lease was renewed")
+        wait_until(renewed_beyond_its_first_lease, "the lease was renewed", WITHIN_S)
         refused = limiter.hold([HELD])
         assert not refused.allowed
         assert 0 < refused.decision.wait_s <= 1
@@ -71,7 +64,7 @@ def test_a_place_is_renewed_while_its_process_lives_and_free_soon_after_it_was_k
         holder.kill()
         holder.wait(WITHIN_S)
 
-    _until(lambda: limiter.hold([HELD]).allowed, "the killed process' place was free")
+    wait_until(lambda: limiter.hold([HELD]).allowed, "the killed process' place was free", WITHIN_S)
 
 
 def test_what_a_full_redis_refuses_is_counted_here(make_valkey: Callable[..., Any]) -> None:
@@ -127,7 +120,7 @@ def test_a_server_whose_clock_is_behind_does_not_refuse_until_it_has_caught_up(r
     for limit in (window, rate):
         assert not limiter.decide([limit]).allowed
         assert client.pttl(name_of(limit)) > 0
-        _until(lambda limit=limit: limiter.decide([limit]).allowed, "it is allowed again")  # type: ignore[misc]
+        wait_until(lambda limit=limit: limiter.decide([limit]).allowed, "it is allowed again", WITHIN_S)  # type: ignore[misc]
 
 
 # ------------------------------------------------------------------ failover
@@ -165,9 +158,9 @@ def test_a_failover_by_sentinel_keeps_what_was_taken(make_valkey: Callable[..., 
     replica = connect(new.redis_url.replace(other, password))
     replica.config_set("primaryauth", password)
     replica.execute_command("REPLICAOF", "127.0.0.1", port)
-    _until(lambda: replica.info("replication").get("master_link_status") == "up", "the replica follows")
+    wait_until(lambda: replica.info("replication").get("master_link_status") == "up", "the replica follows", WITHIN_S)
     with _sentinel(tmp_path, port, password) as sentinel:
-        _until(lambda: _replicas(sentinel) == 1, "the sentinel knows both")
+        wait_until(lambda: _replicas(sentinel) == 1, "the sentinel knows both", WITHIN_S)
         follows: Any = sentinel
         client = follows.master_for("limits", password=password, socket_timeout=1.0, retry=Retry(NoBackoff(), 0))
         limiter = Limiter(client)
@@ -178,9 +171,9 @@ def test_a_failover_by_sentinel_keeps_what_was_taken(make_valkey: Callable[..., 
         old.kill()
 
         assert limiter.decide([window]).allowed  # counted here, with what Redis had given
-        _until(lambda: replica.info("replication")["role"] == "master", "the replica was promoted")
+        wait_until(lambda: replica.info("replication")["role"] == "master", "the replica was promoted", WITHIN_S)
         other_process = Limiter(client)  # whoever comes anew asks the new server, which has the two of before
-        _until(lambda: _asks_redis(other_process), "the client has found the new server")
+        wait_until(lambda: _asks_redis(other_process), "the client has found the new server", WITHIN_S)
         assert [other_process.decide([window]).allowed for _ in range(3)] == [True, True, False]
 
 

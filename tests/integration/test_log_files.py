@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 
 from shared.settings import LOG_FILE, child_environment
 from shared.telemetry import log_files
+from workers.sandbox.waiting import wait_until
 
 DAY = date(2031, 5, 5)
 WITHIN_S = 30.0
@@ -33,13 +32,6 @@ for number in range(100_000_000):
 """
 
 
-def _until(done: Callable[[], bool]) -> None:
-    ends_s = time.monotonic() + WITHIN_S
-    while not done():
-        assert time.monotonic() < ends_s
-        time.sleep(0.005)
-
-
 def test_no_line_of_two_processes_is_lost_or_doubled_while_their_file_is_renamed(tmp_path: Path) -> None:
     log = tmp_path / "writer.log"
     environment = child_environment({LOG_FILE: str(log)})
@@ -50,9 +42,9 @@ def test_no_line_of_two_processes_is_lost_or_doubled_while_their_file_is_renamed
         )  # fmt: skip
     try:
         for number in range(20):
-            _until(lambda: log.exists() and log.stat().st_size > 0)
+            wait_until(lambda: log.exists() and log.stat().st_size > 0, "the writer writes", WITHIN_S)
             log_files.set_aside(log, DAY + timedelta(days=number % 3))
-        _until(lambda: log.exists() and log.stat().st_size > 0)
+        wait_until(lambda: log.exists() and log.stat().st_size > 0, "the writer writes", WITHIN_S)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(WITHIN_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from tasks.answers.reply import Result
 from tests.factories import Bot, make_bot
 from tests.integration.station import Station
 from tests.integration.test_moved_chats import GROUP, NEW, OLD, SUPERGROUP, receive, said, went
+from workers.sandbox.waiting import wait_until
 
 Conn = psycopg.Connection[Any]
 WITHIN_S = 60
@@ -64,13 +65,6 @@ def _move(station: Station, bot: Bot, before: int | str, now: int | str) -> None
 def _blocked(owner: Conn) -> bool:
     row = owner.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
     return row is not None and bool(row[0])
-
-
-def _until(done: Callable[[], bool]) -> None:
-    for _ in range(20_000):
-        if done():
-            return
-    raise AssertionError("it never happened")
 
 
 @pytest.mark.parametrize("turn", range(4))
@@ -142,7 +136,7 @@ def test_a_merge_while_the_archive_takes_its_messages(station: Station, bot: Bot
         found = archive.pick(mover, bot.company_id, before=later, keep=1, limit=100, after=None)
         assert archive.move(mover, bot.company_id, found, run).messages == 4
         moving_on = pool.submit(receive, station, bot, went())
-        _until(lambda: moving_on.done() or _blocked(owner))
+        wait_until(lambda: moving_on.done() or _blocked(owner), "the other merge waits", 20)
         assert not moving_on.done()
         mover.commit()
         moving_on.result(WITHIN_S)

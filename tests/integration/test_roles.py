@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from shared.store.db.pool import check_connections, check_role, role_resets, set
 from tests.factories import Inbox, make_bot, settings_for, update
 from tests.integration.gateway_client import cut_off, running_gateway
 from tests.services import Services
+from workers.sandbox.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,11 @@ def test_a_gateway_whose_database_comes_later_with_a_role_that_sees_everything_s
         config = settings_for(role.server, redis_url, DATABASE_POOL_TIMEOUT_S=1)
         with cut_off(services, database) as open_again, running_gateway(config) as gateway:
             open_again()
-            _until(lambda: "refused" in gateway.get("/health/ready").json()["checks"]["database"])
+            wait_until(
+                lambda: "refused" in gateway.get("/health/ready").json()["checks"]["database"],
+                "the gateway answers so",
+                15,
+            )
 
             agent = {"authorization": "Bearer sbk_x"}
             assert gateway.get("/api/v1/conversations", headers=agent).status_code == 503
@@ -226,17 +230,9 @@ def test_a_gateway_whose_database_comes_later_with_a_role_that_sees_everything_s
 
             role.alter("NOBYPASSRLS")
 
-            _until(lambda: gateway.post(bot, update("hello")).status_code == 200)
+            wait_until(lambda: gateway.post(bot, update("hello")).status_code == 200, "the gateway answers so", 15)
             assert gateway.get("/health/ready").json()["checks"]["database"] == "ok"
             assert gateway.get("/api/v1/conversations", headers=agent).status_code == 401
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    """The pool comes back after a pause of its own."""
-    ends_at = time.monotonic() + 15
-    while not reached():
-        assert time.monotonic() < ends_at, "it never became so"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("setting", ["default_transaction_read_only = on", "search_path = nowhere"])

@@ -11,7 +11,8 @@ import pytest
 
 from gateway import serve
 from shared.embedded.ports import choose_port
-from tests.integration.test_gateway_server import _listens, _until, _until_closed
+from tests.integration.test_gateway_server import _listens, _until_closed
+from workers.sandbox.waiting import wait_until
 
 MB = 1024 * 1024
 KEPT_ALIVE_S = 1.0
@@ -51,7 +52,7 @@ def connect() -> Iterator[Connect]:
         def connect() -> socket.socket:
             return socket.create_connection(("127.0.0.1", port), timeout=WITHIN_S)
 
-        _until(lambda: _listens(connect))
+        wait_until(lambda: _listens(connect), "somebody listens", 20)
         yield connect
         running.should_exit = True
         thread.join(20)
